@@ -62,6 +62,8 @@ static int lane_report(Lane *lane, const SpoolEntry *entry)
     int r;
 
     fd = spool_entry_open(delivery->spool, entry->name);
+    if (fd == -ENOENT)
+        return 0; /* dropped meanwhile, to make room for a newer one; that was counted and logged */
     if (fd < 0)
         return fail(&lane->reason, fd, "cannot open %s in the spool: %s", entry->name, strerror(-fd));
     if (fstat(fd, &st) < 0)
